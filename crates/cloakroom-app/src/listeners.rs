@@ -40,6 +40,8 @@ impl Listeners {
 
 #[cfg(test)]
 mod tests {
+    use cloakroom_core::WebhookListener;
+
     use super::*;
 
     fn completed(listeners: &Listeners, asked: &EventContext) -> Option<EventContext> {
@@ -56,12 +58,28 @@ mod tests {
             ..EventContext::default()
         };
         assert_eq!(completed(&none, &asked), None);
-        asked.correlation_id = Some("order-1042".parse().expect("an id"));
-        let want = EventContext {
-            traceparent: None,
-            ..asked.clone()
+        let id = || Some("order-1042".parse().expect("an id"));
+        for (correlation_id, causation_id) in [(id(), None), (None, id())] {
+            (asked.correlation_id, asked.causation_id) = (correlation_id, causation_id);
+            let want = EventContext {
+                traceparent: None,
+                ..asked.clone()
+            };
+            assert_eq!(completed(&none, &asked), Some(want));
+        }
+    }
+
+    #[test]
+    fn a_job_with_a_webhook_alone_records_its_trace() {
+        let asked = EventContext {
+            traceparent: Some("00-1".to_owned()),
+            webhook: Some(WebhookListener {
+                url: "https://a.example/".to_owned(),
+                scope: EventScope::Terminal,
+            }),
+            ..EventContext::default()
         };
-        assert_eq!(completed(&none, &asked), Some(want));
+        assert_eq!(completed(&Listeners::default(), &asked), Some(asked));
     }
 
     #[test]
@@ -72,8 +90,15 @@ mod tests {
             reply_to: Some(queue.clone()),
             ..EventContext::default()
         };
-        let unknown = Listeners::default().complete(Some(Box::new(asked.clone())));
-        assert_eq!(unknown, Err(SubmitError::UnknownReplyQueue));
+        let another = ["order", "orders2"].map(|name| name.parse().expect("a name"));
+        for reply_queues in [BTreeSet::new(), BTreeSet::from(another)] {
+            let listeners = Listeners {
+                reply_queues,
+                bus: None,
+            };
+            let unknown = listeners.complete(Some(Box::new(asked.clone())));
+            assert_eq!(unknown, Err(SubmitError::UnknownReplyQueue));
+        }
         let mut listeners = Listeners {
             reply_queues: BTreeSet::from([queue]),
             bus: None,

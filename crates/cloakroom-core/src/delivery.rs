@@ -318,6 +318,9 @@ impl DeliveryLog {
             ),
         };
         (delivery.state, delivery.next_at) = (state, next_at);
+        if state != DeliveryState::Pending {
+            self.release_later(id, now);
+        }
         if self.gone {
             self.end_webhooks();
         }
@@ -339,6 +342,17 @@ impl DeliveryLog {
         delivery.tries = 0;
         self.gone &= delivery.kind != DeliveryKind::Webhook;
         true
+    }
+
+    /// Makes the deliveries that waited for this one due from now on: none of their messages is lost because of that.
+    fn release_later(&mut self, id: &str, now: Timestamp) {
+        let mut later = self.deliveries.iter_mut().skip_while(|it| it.id != id);
+        let Some(kind) = later.next().map(|ended| ended.kind) else {
+            return;
+        };
+        for waiting in later.filter(|it| it.precedes(kind)) {
+            waiting.next_at = waiting.next_at.max(Some(now));
+        }
     }
 
     fn end_webhooks(&mut self) {

@@ -243,6 +243,9 @@ mod tests {
     fn the_derivation_never_changes_for_keys_in_use_depend_on_it() {
         let id = NAMESPACE.job_id(&Tenant::default(), &key("order-1042"));
         assert_eq!(id.to_string(), "65cab0e2-1334-8d88-bc2d-9b1fccf5527c");
+        let upload = "019aa3c1-2f40-7c11-9d2e-4b1c5a7e9f03".parse();
+        let id = NAMESPACE.job_id_of_upload(&Tenant::default(), upload.expect("an id"));
+        assert_eq!(id.to_string(), "73410e7d-ca94-8c81-903a-048029b8f618");
     }
 
     #[test]

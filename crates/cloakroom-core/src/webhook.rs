@@ -75,21 +75,22 @@ mod tests {
         let key = BASE64
             .decode("MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
             .expect("base64");
-        let mut mac = Hmac::<Sha256>::new_from_slice(&key).expect("any length");
-        mac.update(br#"msg_p5jXN8AQM9LWM0D4loKWxJek.1614265330.{"test": 2432232314}"#);
-        assert_eq!(
-            BASE64.encode(mac.finalize().into_bytes()),
-            "g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
-        );
-        let secret = WebhookSecret::from_bytes([7; 32]);
-        let mut mac = Hmac::<Sha256>::new_from_slice(&[7; 32]).expect("any length");
-        mac.update(b"j/3.1795248000.{}");
-        let want = format!("v1,{}", BASE64.encode(mac.finalize().into_bytes()));
-        let now = Timestamp::from_millis(1_795_248_000_999);
-        let [id, time, signature] = headers(std::slice::from_ref(&secret), "j/3", now, b"{}");
-        assert_eq!(id, ("webhook-id", "j/3".to_owned()));
-        assert_eq!(time, ("webhook-timestamp", "1795248000".to_owned()));
-        assert_eq!(signature, ("webhook-signature", want));
+        // HMAC pads a short key with zeros: with them, the key is the same.
+        let mut padded = [0; 32];
+        padded[..key.len()].copy_from_slice(&key);
+        let secret = WebhookSecret::from_bytes(padded);
+        let now = Timestamp::from_millis(1_614_265_330_999);
+        let (id, body) = ("msg_p5jXN8AQM9LWM0D4loKWxJek", br#"{"test": 2432232314}"#);
+        let headers = headers(&[secret], id, now, body);
+        let want = [
+            ("webhook-id", id),
+            ("webhook-timestamp", "1614265330"),
+            (
+                "webhook-signature",
+                "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=",
+            ),
+        ];
+        assert_eq!(headers, want.map(|(name, value)| (name, value.to_owned())));
     }
 
     #[test]
@@ -104,11 +105,12 @@ mod tests {
 
     #[test]
     fn a_secret_is_shown_only_when_asked_for() {
-        let secret = WebhookSecret::from_bytes([0; 32]);
+        let secret = WebhookSecret::from_bytes([0xfb; 32]);
         assert_eq!(
             secret.reveal(),
-            "whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
+            "whsec_+/v7+/v7+/v7+/v7+/v7+/v7+/v7+/v7+/v7+/v7+/s=",
+            "not base64url"
         );
-        assert!(!format!("{secret:?}").contains("AAAA"));
+        assert_eq!(format!("{secret:?}"), "WebhookSecret(…)");
     }
 }

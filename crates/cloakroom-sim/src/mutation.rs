@@ -59,7 +59,7 @@ mutations! {
     /// A change that could not be published is not published again.
     ForgetAChange = "forget-a-change", 9;
     /// A record of deliveries is replaced without a check that it has not changed.
-    IgnoreTheRevision = "ignore-the-revision", 3;
+    IgnoreTheRevision = "ignore-the-revision", 7;
     /// A job is blamed for a crash although its attempt shared its process.
     BlameEveryone = "blame-everyone", 14;
     /// The key of a record does not contain the tenant.

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Client, ClientBuilder, redirect, retry};
 
-use crate::resolver::{Resolver, SystemLookup};
+use crate::resolver::{Lookup, Resolver, SystemLookup};
 use crate::{PostError, Reach, callback_url};
 
 /// Time limit of a call, from name resolution to the response's head.
@@ -32,7 +32,11 @@ pub struct Webhooks {
 impl Webhooks {
     /// Creates a sender that reaches these addresses.
     pub fn new(reach: Reach) -> Self {
-        Self::with_resolver(reach, &Resolver::new(SystemLookup, reach.rule()))
+        Self::with_lookup(reach, SystemLookup)
+    }
+
+    pub(crate) fn with_lookup(reach: Reach, lookup: impl Lookup + 'static) -> Self {
+        Self::with_resolver(reach, &Resolver::new(lookup, reach.rule()))
     }
 
     pub(crate) fn with_resolver(reach: Reach, resolver: &Resolver) -> Self {

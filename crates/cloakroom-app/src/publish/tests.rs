@@ -29,6 +29,12 @@ async fn a_change_is_recorded_before_its_message_is_sent() {
     assert_eq!(room.memory.sender().as_ref(), Some(&job.tenant));
     let now = tokio::time::Instant::now();
     assert_eq!(room.memory.messages(), (1, Some(now)), "visible at once");
+    room.publisher.publish(&job).await.expect("published");
+    assert_eq!(
+        room.memory.calls(),
+        ["load_deliveries", "send"],
+        "the record is not written again"
+    );
     let log = room.publisher.deliveries(&job).await.expect("read");
     let [delivery] = &log.deliveries[..] else {
         panic!("{log:?}")
@@ -75,7 +81,9 @@ async fn whatever_fails_a_second_publication_completes_the_first() {
             assert_eq!(log.deliveries.len(), 1);
             assert_eq!(log.deliveries[0].state, DeliveryState::Delivered);
             // A change that is published after its delivery sends nothing more.
+            room.memory.calls();
             room.publisher.publish(&job).await.expect("published");
+            assert_eq!(room.memory.calls(), ["load_deliveries"]);
             room.deliver_all().await;
             assert_eq!(room.memory.posted(), []);
         }
@@ -95,6 +103,28 @@ async fn two_publications_at_once_keep_both_deliveries() {
     assert_eq!(log.deliveries.len(), 2);
     room.deliver_all().await;
     assert_eq!(room.memory.posted().len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn ten_writes_are_tried_while_the_record_changes_and_then_the_caller_is_told() {
+    let room = Listening::default();
+    let job = room.job(Status::Succeeded, 3);
+    room.memory.contend(10);
+    let published = room.publisher.publish(&job).await;
+    assert_eq!(published, Err(overtaken()));
+    assert_eq!(room.memory.messages(), (0, None));
+    room.memory.contend(9);
+    room.publisher.publish(&job).await.expect("published");
+    room.deliver_all().await;
+    assert_eq!(room.memory.posted().len(), 1);
+
+    room.memory.contend(10);
+    let again = room.publisher.redeliver(&job, "3-webhook").await;
+    assert_eq!(again, Err(RedeliverError::Unavailable(overtaken())));
+    room.memory.contend(9);
+    assert_eq!(room.publisher.redeliver(&job, "3-webhook").await, Ok(()));
+    room.deliver_all().await;
+    assert_eq!(room.memory.posted().len(), 1);
 }
 
 #[tokio::test(start_paused = true)]
@@ -270,9 +300,14 @@ async fn a_redelivery_is_recorded_before_its_message_is_sent() {
         room.memory.calls(),
         ["load_deliveries", "save_deliveries", "send"]
     );
-    room.memory.down(&["load_deliveries"]);
-    let failed = room.publisher.redeliver(&job, "3-webhook").await;
-    assert!(matches!(failed, Err(RedeliverError::Unavailable(_))));
+    for call in ["load_deliveries", "save_deliveries", "send"] {
+        for fault in [Fault::Before, Fault::Denied] {
+            room.memory.fail(call, fault);
+            let failed = room.publisher.redeliver(&job, "3-webhook").await;
+            let is_told = matches!(failed, Err(RedeliverError::Unavailable(_)));
+            assert!(is_told, "{call} {fault:?}: {failed:?}");
+        }
+    }
 }
 
 #[test]
@@ -383,8 +418,11 @@ async fn only_the_latest_event_is_delivered_again() {
 #[test]
 fn a_message_of_version_1_is_read_and_others_are_not() {
     let text = r#"{"v":1,"tenant":"default","job":"00000000-0000-0000-0000-000000000001","created_at":1000,"delivery":"3-webhook","kind":"webhook","to":"https://a.example/","event":{"specversion":"1.0","id":"j/3","source":"/jobs/j","type":"cloakroom.job.succeeded","subject":"j","time":"1970-01-01T00:00:01.000Z","datacontenttype":"application/json","sequence":"3","correlationid":"j","data":{}}}"#;
+    let reply = r#"{"v":1,"tenant":"default","job":"00000000-0000-0000-0000-000000000001","created_at":1000,"delivery":"3-reply","kind":"reply","to":"orders","result_key":"results/1","event":{"specversion":"1.0","id":"j/3","source":"/jobs/j","type":"cloakroom.job.succeeded","subject":"j","time":"1970-01-01T00:00:01.000Z","datacontenttype":"application/json","sequence":"3","correlationid":"order-1042","causationid":"j/2","traceparent":"00-1","data":{}}}"#;
+    for text in [text, reply] {
+        assert_eq!(DeliveryMessage::read(text).expect("read").write(), text);
+    }
     let message = DeliveryMessage::read(text).expect("a message");
-    assert_eq!(message.write(), text);
     assert_eq!(message.created_at(), Timestamp::from_seconds(1));
     assert!(DeliveryMessage::read(&text.replace(r#""v":1"#, r#""v":2"#)).is_err());
     assert!(DeliveryMessage::read("{}").is_err());

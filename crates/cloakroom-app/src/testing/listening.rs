@@ -63,7 +63,7 @@ impl Listening {
         // A change is published, listed and shared after it was made.
         job.updated_at = self.host.now().before(Duration::from_millis(1));
         (job.status, job.version) = (status, version);
-        job.created_at = cloakroom_core::Timestamp::from_seconds(1);
+        job.created_at = cloakroom_core::Timestamp::from_millis(1234);
         job.events = Some(Box::new(EventContext {
             webhook: Some(WebhookListener {
                 url: "https://hooks.example:8443/a?secret=1".to_owned(),

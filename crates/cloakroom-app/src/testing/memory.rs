@@ -36,6 +36,8 @@ struct State {
     uploads: HashMap<(Tenant, UploadId), (JobId, Timestamp)>,
     objects: HashMap<String, (String, Bytes)>,
     has_checksums: bool,
+    /// Keys of the objects whose content no longer matches its checksum.
+    corrupted: HashSet<String>,
     records: HashMap<(Tenant, UploadId), PartsRecord>,
     /// Multipart uploads in progress, by the store's id: their key, media type and parts.
     unfinished: HashMap<String, (String, String, BTreeMap<u32, Bytes>)>,
@@ -50,6 +52,8 @@ struct State {
     links: Vec<Duration>,
     calls: Vec<&'static str>,
     deliveries: HashMap<(JobKey, Timestamp), StoredDeliveries>,
+    /// Number of the next writes of deliveries that are rejected.
+    contended: u32,
     posted: Vec<Posted>,
     responses: VecDeque<Result<u16, &'static str>>,
     replies: Vec<(ReplyQueue, Reply)>,
@@ -257,6 +261,11 @@ impl Memory {
     /// Returns the job that owns an upload, and the time until which that is known.
     pub fn upload_owner(&self, tenant: &Tenant, upload: UploadId) -> Option<(JobId, Timestamp)> {
         self.state().uploads.get(&(tenant.clone(), upload)).copied()
+    }
+
+    /// Damages the content of an object. Readers notice it after the last piece.
+    pub fn corrupt(&self, key: &str) {
+        self.state().corrupted.insert(key.to_owned());
     }
 
     /// Deletes an object.

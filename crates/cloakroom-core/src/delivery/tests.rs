@@ -2,6 +2,9 @@ use super::*;
 
 const T0: Timestamp = Timestamp::from_seconds(1_000_000);
 
+/// From when on the message of a delivery that is due at `T0` counts as lost.
+const LOST: Timestamp = Timestamp::from_seconds(1_000_300);
+
 fn log() -> DeliveryLog {
     let mut log = DeliveryLog::default();
     assert!(log.add(DeliveryKind::Webhook, "https://a.example", 3, "", T0));
@@ -32,7 +35,13 @@ fn a_delivery_that_fails_is_tried_again_after_the_published_delays_and_then_has_
         (DeliveryState::Failed, 8, None)
     );
     assert_eq!(log.next_step("3-webhook", now), NextStep::Over);
-    assert!(now.since(T0).mul_f64(1.1) < DELIVERY_LIFE);
+}
+
+#[test]
+fn a_delivery_may_take_two_days_so_that_its_attempts_fit_with_hours_of_outages() {
+    assert_eq!(DELIVERY_LIFE, Duration::from_secs(2 * 86_400));
+    let attempts = DELAYS.iter().sum::<Duration>().mul_f64(1.1);
+    assert!(attempts < Duration::from_secs(31 * 3600), "{attempts:?}");
 }
 
 /// Contract, section 8.4.
@@ -62,9 +71,12 @@ fn only_2xx_and_an_accepted_message_are_success() {
         (AttemptOutcome::Status(299), DeliveryState::Delivered),
         (AttemptOutcome::Sent, DeliveryState::Delivered),
         (AttemptOutcome::Status(199), DeliveryState::Pending),
+        (AttemptOutcome::Status(300), DeliveryState::Pending),
         (AttemptOutcome::Status(302), DeliveryState::Pending),
         (AttemptOutcome::Status(404), DeliveryState::Pending),
+        (AttemptOutcome::Status(409), DeliveryState::Pending),
         (AttemptOutcome::Status(410), DeliveryState::Failed),
+        (AttemptOutcome::Status(411), DeliveryState::Pending),
         (
             AttemptOutcome::NoResponse("x".into()),
             DeliveryState::Pending,
@@ -74,13 +86,19 @@ fn only_2xx_and_an_accepted_message_are_success() {
             DeliveryState::Failed,
         ),
     ] {
-        let mut log = log();
-        log.record("3-webhook", &outcome, T0, 0.0);
-        assert_eq!(
-            log.find("3-webhook").expect("there").state,
-            state,
-            "{outcome:?}"
-        );
+        let last = match state {
+            DeliveryState::Pending => DeliveryState::Failed,
+            DeliveryState::Delivered | DeliveryState::Failed => state,
+        };
+        for (failures, state) in [(0, state), (6, state), (7, last)] {
+            let mut log = log();
+            for _ in 0..failures {
+                log.record("3-webhook", &failed(), T0, 0.0);
+            }
+            log.record("3-webhook", &outcome, T0, 0.0);
+            let recorded = log.find("3-webhook").expect("there").state;
+            assert_eq!(recorded, state, "{outcome:?} after {failures} failures");
+        }
     }
 }
 
@@ -94,7 +112,10 @@ fn a_receiver_that_is_gone_gets_no_further_events_of_the_job_until_one_is_redeli
     let ended = log.find("4-webhook").expect("there");
     assert_eq!((ended.state, ended.next_at), (DeliveryState::Failed, None));
     assert_eq!(log.next_step("4-reply", T0), NextStep::Attempt);
-    assert!(!log.add(DeliveryKind::Webhook, "https://a.example", 5, "", T0));
+    for _ in 0..2 {
+        let is_due = log.add(DeliveryKind::Webhook, "https://a.example", 5, "", T0);
+        assert!(!is_due, "nor if it is published again");
+    }
     let ended = log.find("5-webhook").expect("there");
     assert_eq!((ended.state, ended.next_at), (DeliveryState::Failed, None));
     assert!(log.add(DeliveryKind::Reply, "orders", 5, "", T0));
@@ -134,11 +155,19 @@ fn a_redelivery_has_all_attempts_again() {
     for _ in 0..8 {
         log.record("3-webhook", &failed(), T0, 0.0);
     }
-    assert!(log.redeliver("3-webhook", T0));
-    assert_eq!(log.next_step("3-webhook", T0), NextStep::Attempt);
-    for again in 0..8 {
-        let next = log.record("3-webhook", &failed(), T0, 0.0);
-        assert_eq!(next.is_some(), again < 7);
+    let again = T0.after(Duration::from_secs(86_400));
+    assert!(log.redeliver("3-webhook", again));
+    let delivery = log.find("3-webhook").expect("there");
+    assert_eq!(
+        (delivery.state, delivery.next_at),
+        (DeliveryState::Pending, Some(again))
+    );
+    assert_eq!(log.next_step("3-webhook", again), NextStep::Attempt);
+    log.add(DeliveryKind::Webhook, "https://a.example", 4, "", again);
+    assert_ne!(log.next_step("4-webhook", again), NextStep::Attempt);
+    for n in 0..8 {
+        let next = log.record("3-webhook", &failed(), again, 0.0);
+        assert_eq!(next.is_some(), n < 7);
     }
     assert_eq!(log.find("3-webhook").expect("there").attempts.len(), 16);
 }
@@ -163,11 +192,10 @@ fn a_log_is_bounded_and_pending_deliveries_are_kept() {
     assert_eq!(attempts[0].at, T0.after(Duration::from_secs(21)));
     assert_eq!(attempts[19].at, T0.after(Duration::from_secs(40)));
     log.redeliver("3-webhook", T0);
-    let lost = T0.after(LOST_AFTER);
-    log.add(DeliveryKind::Webhook, "https://a.example", 300, "", lost);
-    log.claim("300-webhook", lost);
+    log.add(DeliveryKind::Webhook, "https://a.example", 300, "", LOST);
+    log.claim("300-webhook", LOST);
     let attempts = &log.find("3-webhook").expect("there").attempts;
-    assert_eq!((attempts.len(), attempts[19].at), (20, lost));
+    assert_eq!((attempts.len(), attempts[19].at), (20, LOST));
 }
 
 #[test]
@@ -218,7 +246,7 @@ fn an_attempt_is_recorded_with_its_time_and_what_came_of_it() {
 /// All later versions must be able to read it.
 #[test]
 fn a_log_of_version_1_is_read() {
-    let text = r#"{"deliveries":[{"id":"3-webhook","kind":"webhook","target":"https://a.example","state":"pending","attempts":[{"at":"1970-01-12T13:46:40.000Z","status":500},{"at":"1970-01-12T13:46:45.000Z","error":"no response"}],"next_at":"1970-01-12T13:51:45.000Z","version":3,"tries":2}],"gone":false}"#;
+    let text = r#"{"deliveries":[{"id":"3-webhook","kind":"webhook","target":"https://a.example","state":"pending","attempts":[{"at":"1970-01-12T13:46:40.000Z","status":500},{"at":"1970-01-12T13:46:45.000Z","error":"no response"}],"next_at":"1970-01-12T13:51:45.000Z","version":3,"tries":2},{"id":"3-reply-0","kind":"reply","target":"orders","state":"pending","attempts":[],"next_at":"1970-01-12T13:47:40.000Z","claimed_at":"1970-01-12T13:46:40.000Z","version":3,"tries":0},{"id":"3-reply","kind":"reply","target":"orders","state":"delivered","attempts":[{"at":"1970-01-12T13:46:40.000Z"}],"version":3,"tries":1},{"id":"4-webhook","kind":"webhook","target":"https://a.example","state":"failed","attempts":[],"version":4,"tries":0}],"gone":true}"#;
     let log: DeliveryLog = serde_json::from_str(text).expect("a log");
     assert_eq!(serde_json::to_string(&log).expect("JSON"), text);
     assert_eq!(log.deliveries[0].attempts[0].status, Some(500));
@@ -228,12 +256,11 @@ fn a_log_of_version_1_is_read() {
 fn a_later_event_overtakes_one_whose_message_is_lost() {
     let mut log = log();
     log.add(DeliveryKind::Webhook, "https://a.example", 4, "", T0);
-    let almost = T0.after(LOST_AFTER).before(Duration::from_millis(1));
+    let almost = LOST.before(Duration::from_millis(1));
     let soon = almost.after(Duration::from_secs(60));
     assert_eq!(log.next_step("4-webhook", almost), NextStep::Wait(soon));
-    let lost = T0.after(LOST_AFTER);
-    assert_eq!(log.next_step("4-webhook", lost), NextStep::Attempt);
-    log.claim("4-webhook", lost);
+    assert_eq!(log.next_step("4-webhook", LOST), NextStep::Attempt);
+    log.claim("4-webhook", LOST);
     let overtaken = log.find("3-webhook").expect("there");
     assert_eq!(
         (overtaken.state, overtaken.next_at),
@@ -242,25 +269,24 @@ fn a_later_event_overtakes_one_whose_message_is_lost() {
     assert_eq!(
         overtaken.attempts,
         [DeliveryAttempt {
-            at: lost,
+            at: LOST,
             status: None,
             error: Some("a later event overtook this one".to_owned()),
         }]
     );
-    assert_eq!(log.next_step("3-webhook", lost), NextStep::Over);
+    assert_eq!(log.next_step("3-webhook", LOST), NextStep::Over);
 }
 
 #[test]
 fn an_event_overtakes_neither_a_delivery_of_another_kind_nor_one_that_is_not_lost() {
     let mut log = log();
-    let lost = T0.after(LOST_AFTER);
-    log.add(DeliveryKind::Webhook, "https://a.example", 4, "", lost);
-    log.add(DeliveryKind::Webhook, "https://a.example", 5, "", lost);
-    log.add(DeliveryKind::Reply, "orders", 5, "", lost);
+    log.add(DeliveryKind::Webhook, "https://a.example", 4, "", LOST);
+    log.add(DeliveryKind::Webhook, "https://a.example", 5, "", LOST);
+    log.add(DeliveryKind::Reply, "orders", 5, "", LOST);
     let before = log.clone();
-    log.claim("5-reply", lost);
+    log.claim("5-reply", LOST);
     assert_eq!(log.deliveries[..3], before.deliveries[..3]);
-    log.claim("5-webhook", lost);
+    log.claim("5-webhook", LOST);
     let states: Vec<_> = log.deliveries.iter().map(|it| it.state).collect();
     assert_eq!(states[0], DeliveryState::Failed, "lost");
     assert_eq!(states[1..], [DeliveryState::Pending; 3]);
@@ -279,6 +305,40 @@ fn an_event_waits_only_for_earlier_ones() {
 }
 
 #[test]
+fn an_event_waits_for_each_earlier_one_even_if_one_between_them_is_lost() {
+    let mut log = log();
+    log.add(DeliveryKind::Webhook, "https://a.example", 4, "", T0);
+    log.add(DeliveryKind::Webhook, "https://a.example", 5, "", LOST);
+    for _ in 0..2 {
+        log.record("3-webhook", &failed(), T0, 0.0);
+    }
+    let next = log.record("3-webhook", &failed(), LOST, 0.0);
+    let wait = NextStep::Wait(next.expect("another attempt"));
+    for id in ["4-webhook", "5-webhook"] {
+        assert_eq!(log.next_step(id, LOST), wait, "{id}");
+    }
+}
+
+#[test]
+fn the_message_of_an_event_is_not_lost_because_it_waited_for_an_earlier_one() {
+    for outcome in [
+        AttemptOutcome::Status(200),
+        AttemptOutcome::Impossible("x".into()),
+    ] {
+        let mut log = log();
+        log.add(DeliveryKind::Webhook, "https://a.example", 4, "", T0);
+        log.add(DeliveryKind::Reply, "orders", 4, "", T0);
+        log.add(DeliveryKind::Webhook, "https://a.example", 5, "", T0);
+        log.record("3-webhook", &outcome, LOST, 0.0);
+        let due: Vec<_> = log.deliveries.iter().map(|it| it.next_at).collect();
+        assert_eq!(due, [None, Some(LOST), Some(T0), Some(LOST)], "{outcome:?}");
+        let soon = LOST.after(Duration::from_secs(1));
+        assert_eq!(log.next_step("5-webhook", LOST), NextStep::Wait(soon));
+        assert_eq!(log.next_step("4-webhook", LOST), NextStep::Attempt);
+    }
+}
+
+#[test]
 fn a_delivery_that_waits_looks_at_least_a_second_after_an_attempt_that_is_near() {
     let mut log = log();
     log.add(DeliveryKind::Webhook, "https://a.example", 4, "", T0);
@@ -292,14 +352,16 @@ fn an_attempt_that_is_claimed_is_made_once_and_before_any_later_one() {
     let mut log = log();
     log.add(DeliveryKind::Webhook, "https://a.example", 4, "", T0);
     log.add(DeliveryKind::Reply, "orders", 4, "", T0);
-    let late = T0.after(LOST_AFTER);
+    let late = LOST;
     log.claim("3-webhook", late);
-    let until = late.after(CLAIM);
+    let until = late.after(Duration::from_secs(60));
     assert_eq!(log.next_step("3-webhook", late), NextStep::Wait(until));
     assert_ne!(log.next_step("4-webhook", late), NextStep::Attempt);
     assert_eq!(log.next_step("4-reply", late), NextStep::Attempt);
     assert_eq!(log.next_step("3-webhook", until), NextStep::Attempt);
-    let lost = until.after(LOST_AFTER);
+    let lost = until.after(Duration::from_secs(300));
+    let almost = lost.before(Duration::from_millis(1));
+    assert_ne!(log.next_step("4-webhook", almost), NextStep::Attempt);
     assert_eq!(log.next_step("4-webhook", lost), NextStep::Attempt);
     log.claim("9-webhook", late);
 }
@@ -310,7 +372,17 @@ fn a_delivery_looks_again_soon_while_an_earlier_one_is_attempted() {
     let mut log = log();
     log.add(DeliveryKind::Webhook, "https://a.example", 4, "", T0);
     log.claim("3-webhook", T0);
-    for (taken, pause) in [(0, 1), (1, 1), (4, 4), (15, 15), (40, 15)] {
+    // After a minute the claim has run out: the attempt is overdue.
+    for (taken, pause) in [
+        (0, 1),
+        (1, 1),
+        (4, 4),
+        (15, 15),
+        (59, 15),
+        (60, 1),
+        (90, 30),
+        (200, 60),
+    ] {
         let now = T0.after(Duration::from_secs(taken));
         let at = now.after(Duration::from_secs(pause));
         assert_eq!(

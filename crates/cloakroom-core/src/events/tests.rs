@@ -35,22 +35,31 @@ fn the_event_of_a_job_is_a_cloud_event_with_the_job_as_data() {
 
 #[test]
 fn the_end_of_the_job_causes_the_events_that_its_handler_published() {
-    let mut job = accepted(Timestamp::from_seconds(1));
-    let published = ["a.made", "b.made"].map(|kind| PublishedEvent {
+    let mut job = accepted(Timestamp::from_seconds(1_795_240_000));
+    (job.version, job.updated_at) = (7, Timestamp::from_seconds(1_795_248_000));
+    job.events = Some(Box::new(EventContext {
+        correlation_id: Some("order-1042".parse().expect("an id")),
+        causation_id: Some("j/3".parse().expect("an id")),
+        traceparent: Some("00-a-b-01".to_owned()),
+        ..EventContext::default()
+    }));
+    let published = [("a.made", 1), ("b.made", 2)].map(|(kind, n)| PublishedEvent {
         kind: kind.to_owned(),
-        data: serde_json::json!({ "n": 1 }),
+        data: serde_json::json!({ "n": n }),
     });
     job.success = Some(Success {
         published: published.into(),
         ..Success::default()
     });
-    let events = CloudEvent::published(&job, "");
-    let end = CloudEvent::from_job(&job, "").id;
-    let ids: Vec<_> = events.iter().map(|event| event.id.clone()).collect();
-    assert_eq!(ids, [format!("{end}/0"), format!("{end}/1")]);
-    assert_eq!(events[1].kind, "b.made");
-    assert_eq!(events[1].causationid, Some(end));
-    assert_eq!(events[0].data, serde_json::json!({ "n": 1 }));
-    let sequences: Vec<_> = events.iter().map(|event| &event.sequence).collect();
-    assert_eq!(sequences, ["1", "1"], "the version of the end");
+    let events = serde_json::to_value(CloudEvent::published(&job, "/v1")).expect("JSON");
+    let id = job.id.to_string();
+    let want = [(0, "a.made", 1), (1, "b.made", 2)].map(|(at, kind, n)| {
+        serde_json::json!({
+            "specversion": "1.0", "id": format!("{id}/7/{at}"), "source": format!("/v1/jobs/{id}"),
+            "type": kind, "subject": id, "time": "2026-11-21T08:00:00.000Z",
+            "datacontenttype": "application/json", "sequence": "7", "correlationid": "order-1042",
+            "causationid": format!("{id}/7"), "traceparent": "00-a-b-01", "data": { "n": n },
+        })
+    });
+    assert_eq!(events, serde_json::json!(want));
 }

@@ -2,33 +2,37 @@ use super::*;
 
 #[test]
 fn a_context_listens_to_the_most_that_any_of_its_listeners_wants() {
-    let webhook = |scope| {
-        Some(WebhookListener {
-            url: "https://a.example/".to_owned(),
-            scope,
-        })
+    use EventScope::{All, Terminal};
+    let webhook = |scope| WebhookListener {
+        url: "https://a.example/".to_owned(),
+        scope,
     };
-    let nobody = EventContext::default();
-    assert_eq!(nobody.scope(), None);
-    let reply = EventContext {
-        reply_to: Some("orders".parse().expect("a name")),
-        ..nobody.clone()
-    };
-    assert_eq!(reply.scope(), Some(EventScope::Terminal));
-    for (scope, want) in [
-        (EventScope::Terminal, EventScope::Terminal),
-        (EventScope::All, EventScope::All),
+    let queue: ReplyQueue = "orders".parse().expect("a name");
+    for (scope, bus, want, want_with_reply) in [
+        (None, None, None, Some(Terminal)),
+        (None, Some(Terminal), Some(Terminal), Some(Terminal)),
+        (None, Some(All), Some(All), Some(All)),
+        (Some(Terminal), None, Some(Terminal), Some(Terminal)),
+        (
+            Some(Terminal),
+            Some(Terminal),
+            Some(Terminal),
+            Some(Terminal),
+        ),
+        (Some(Terminal), Some(All), Some(All), Some(All)),
+        (Some(All), None, Some(All), Some(All)),
+        (Some(All), Some(Terminal), Some(All), Some(All)),
+        (Some(All), Some(All), Some(All), Some(All)),
     ] {
-        let context = EventContext {
-            webhook: webhook(scope),
-            ..reply.clone()
-        };
-        assert_eq!(context.scope(), Some(want));
-        let bus = EventContext {
-            bus: Some(scope),
-            ..reply.clone()
-        };
-        assert_eq!(bus.scope(), Some(want));
+        for (reply_to, want) in [(None, want), (Some(queue.clone()), want_with_reply)] {
+            let context = EventContext {
+                webhook: scope.map(webhook),
+                reply_to,
+                bus,
+                ..EventContext::default()
+            };
+            assert_eq!(context.scope(), want, "{context:?}");
+        }
     }
 }
 

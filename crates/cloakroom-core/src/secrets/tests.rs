@@ -10,6 +10,8 @@ fn tenant(name: &str) -> Tenant {
 
 const NOW: Timestamp = Timestamp::from_seconds(1_000_000);
 
+const DAY: Duration = Duration::from_secs(86_400);
+
 #[test]
 fn keys_are_read_as_they_were_written_and_never_shown() {
     let keys = keys()
@@ -40,11 +42,11 @@ fn the_replaced_secret_signs_for_a_day_too() {
     let (a, b) = (tenant("a"), tenant("b"));
     let old = keys().webhook_secrets(&a, NOW);
     let keys = keys().with_rotated_webhooks(&a, NOW);
-    let during = keys.webhook_secrets(&a, NOW.after(ROTATION).before(Duration::from_millis(1)));
+    let during = keys.webhook_secrets(&a, NOW.after(DAY).before(Duration::from_millis(1)));
     assert_eq!((old.len(), during.len()), (1, 2));
     assert_ne!(during[0], old[0], "the new one comes first");
     assert_eq!(during[1], old[0]);
-    let after = keys.webhook_secrets(&a, NOW.after(ROTATION));
+    let after = keys.webhook_secrets(&a, NOW.after(DAY));
     assert_eq!(after, during[..1]);
     assert_eq!(keys.webhook_secrets(&b, NOW).len(), 1, "only that tenant's");
     let again = keys.with_rotated_webhooks(&a, NOW);

@@ -320,10 +320,12 @@ mod tests {
             Verdict::Over,
             "expired"
         );
-        assert_eq!(
-            Verdict::for_dead_letter(Some(&running()), at(0), "m2", true, at(90)),
-            Verdict::Another
-        );
+        for job in [running(), cancelling(), retrying()] {
+            for (readable, now) in [(true, at(90)), (false, at(90)), (true, at(1))] {
+                let of_another = Verdict::for_dead_letter(Some(&job), at(0), "m2", readable, now);
+                assert_eq!(of_another, Verdict::Another, "{:?}", job.status);
+            }
+        }
         for job in [running(), cancelling()] {
             assert_eq!(buried(&job, at(29)), Verdict::Wait(at(30)));
         }

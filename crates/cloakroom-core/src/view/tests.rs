@@ -413,6 +413,9 @@ fn a_job_that_failed_or_was_cancelled_is_a_problem_and_no_other_is() {
         ("The job failed", "urn:cloakroom:problem:job-failed")
     );
     assert_eq!(problem.instance, Some(format!("/v1/jobs/{ID}")));
+    let shared = JobView::from_job(&failed, "/v1").shared_at("/shared/t", true);
+    let shared = Problem::from_job(shared).expect("a problem");
+    assert_eq!(shared.instance, None, "the link contains a ticket");
     assert_eq!(
         problem.job,
         Some(Box::new(JobView::from_job(&failed, "/v1")))
@@ -508,4 +511,23 @@ fn the_holder_of_a_link_is_shown_the_place_of_a_result_and_nothing_to_cancel_at_
         assert_eq!(view["links"]["cancel"], Value::Null);
         assert_eq!(view["result_url"], place);
     }
+}
+
+#[test]
+fn a_delivery_is_shown_with_its_attempts_and_nothing_internal() {
+    let mut log = crate::DeliveryLog::default();
+    log.add(crate::DeliveryKind::Reply, "orders", 3, "-0", at(60));
+    let shown = |log: &crate::DeliveryLog| {
+        to_value(DeliveryView::from_delivery(&log.deliveries[0])).expect("JSON")
+    };
+    let mut want = json!({
+        "id": "3-reply-0", "kind": "reply", "target": "orders", "state": "pending", "attempts": [], "next_at": at(60),
+    });
+    assert_eq!(shown(&log), want);
+    log.claim("3-reply-0", at(70));
+    let failed = crate::delivery::AttemptOutcome::NoResponse("no response".to_owned());
+    log.record("3-reply-0", &failed, at(80), 0.0);
+    want["attempts"] = json!([{ "at": at(80), "error": "no response" }]);
+    want["next_at"] = json!(at(85));
+    assert_eq!(shown(&log), want);
 }

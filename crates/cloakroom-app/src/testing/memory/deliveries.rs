@@ -37,6 +37,11 @@ impl Memory {
         std::mem::take(&mut self.state().posted)
     }
 
+    /// Rejects the next writes of deliveries, as if another writer had changed the record before each of them.
+    pub fn contend(&self, writes: u32) {
+        self.state().contended = writes;
+    }
+
     /// Sets the responses to the next webhooks. After them, each is answered 200.
     pub fn respond(&self, responses: impl IntoIterator<Item = Result<u16, &'static str>>) {
         self.state().responses.extend(responses);
@@ -79,6 +84,10 @@ impl DeliveryStore for Memory {
         let key = (job.clone(), created_at);
         self.record("save_deliveries", |state| {
             let revision = state.deliveries.get(&key).map(|stored| stored.revision);
+            if let Some(left) = state.contended.checked_sub(1) {
+                state.contended = left;
+                return false;
+            }
             if revision != seen {
                 return false;
             }

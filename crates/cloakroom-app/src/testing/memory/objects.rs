@@ -124,13 +124,14 @@ impl Objects for Memory {
     }
 
     async fn open(&self, key: &str) -> Result<Option<ObjectReader>, PortError> {
-        let bytes = self
+        let object = self
             .call("open", |state| {
-                state.objects.get(key).map(|(_, bytes)| bytes.clone())
+                let (_, bytes) = state.objects.get(key)?;
+                Some((bytes.clone(), state.corrupted.contains(key)))
             })
             .await?;
         let (delay, fault) = (self.delay_of("read"), self.state().trouble.at("read"));
-        Ok(bytes.map(|bytes| ObjectReader {
+        Ok(object.map(|(bytes, is_corrupted)| ObjectReader {
             length: bytes.len() as u64,
             pieces: stream::once(async move {
                 if let Some(time) = delay {
@@ -139,6 +140,9 @@ impl Objects for Memory {
                 read(bytes, fault)
             })
             .flatten()
+            .chain(stream::iter(
+                is_corrupted.then_some(Err(ReadError::Corrupted)),
+            ))
             .boxed(),
         }))
     }

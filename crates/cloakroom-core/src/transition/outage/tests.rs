@@ -55,9 +55,19 @@ fn events(job: &Job) -> Vec<Event> {
 
 /// Returns a job whose attempts are all deferred immediately, until this time.
 fn in_an_outage(until: Timestamp) -> Job {
-    let (mut job, mut now, mut n) = (accepted(at(0)), at(0), 1);
+    deferred_until(until, &accepted(at(0)), ONCE.max_attempts)
+}
+
+/// Returns the job after attempts that are all deferred immediately, until this time.
+fn deferred_until(until: Timestamp, job: &Job, max_attempts: u32) -> Job {
+    let (mut job, mut now, mut n) = (job.clone(), job.ready_at, 1000);
     while now < until && !job.status.is_terminal() {
-        job = settled(n, &claimed(n, &job, now), now);
+        let claim = Claim {
+            max_attempts,
+            ..claim(n)
+        };
+        let claimed = Transition::claim(&claim, now).apply(&job);
+        job = settled(n, &claimed.expect("the job is free"), now);
         (now, n) = (job.ready_at, n + 1);
     }
     job
@@ -111,6 +121,10 @@ fn a_redriven_job_has_had_no_attempt_even_if_its_last_one_was_deferred() {
     };
     let failed = end(&waiting);
     assert_eq!(latest_attempt(&failed), 1);
+    assert_eq!(
+        failed.failure.as_ref().expect("lost").detail,
+        "no worker continued after attempt 1, which ended with: the result could not be stored"
+    );
     let redriven = Transition::redrive(&failed, at(60))
         .apply(&failed)
         .expect("it failed");
@@ -182,7 +196,8 @@ fn attempts_that_waited_are_dropped_with_what_they_waited_for() {
 
 #[test]
 fn a_counted_attempt_ends_the_outage() {
-    let job = claimed(100, &in_an_outage(at(5000)), at(6000));
+    let before = in_an_outage(at(5000));
+    let job = claimed(100, &before, at(6000));
     let policy = RetryPolicy {
         max_attempts: 3,
         ..ONCE
@@ -194,16 +209,17 @@ fn a_counted_attempt_ends_the_outage() {
     let job = Transition::settle(&job, token(100), end, &policy, at(6000), 0.0)
         .apply(&job)
         .expect("the lease holds");
-    assert_eq!(job.attempt, 1);
-    let claim = Claim {
-        max_attempts: 3,
-        ..claim(101)
-    };
-    let job = Transition::claim(&claim, at(6001))
-        .apply(&job)
-        .expect("one is left");
-    let job = settled(101, &job, at(6001));
-    assert_eq!((job.attempt, job.ready_at), (1, at(6003)));
+    assert_eq!((job.attempt, job.ready_at), (1, at(6000)));
+    let counted = job.history.len();
+    assert_eq!(job.history[..counted - 2], before.history);
+    let again = deferred_until(at(6001), &job, 3);
+    assert_eq!((again.attempt, again.ready_at), (1, at(6002)));
+    // A second long outage drops steps of its own alone, and retains its beginning.
+    let again = deferred_until(at(20_000), &job, 3);
+    assert_eq!(again.history[..counted], job.history);
+    let second = &again.history[counted..];
+    assert_eq!((second.len(), second[1].at), (2 * KEPT, at(6000)));
+    assert!(second[3].at > at(15_000));
 }
 
 #[test]

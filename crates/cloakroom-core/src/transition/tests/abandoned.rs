@@ -232,15 +232,16 @@ fn a_job_that_is_being_cancelled_is_cancelled_by_who_ends_it() {
 #[test]
 fn a_dead_letter_ends_its_job_once_that_is_free() {
     let bury = |job: &Job, now| Verdict::for_dead_letter(Some(job), at(0), "m1", true, now);
+    let unreadable = |job: &Job, now| Verdict::for_dead_letter(Some(job), at(0), "m1", false, now);
     let job = running();
     assert_eq!(bury(&job, at(34)), Verdict::Wait(at(35)));
+    assert_eq!(unreadable(&job, at(34)), Verdict::Wait(at(35)));
     assert_eq!(
         ended(&bury(&job, at(35)), &job, Event::Bury, at(35)),
         "worker-crashed"
     );
-    let unreadable = Verdict::for_dead_letter(Some(&job), at(0), "m1", false, at(35));
     assert_eq!(
-        ended(&unreadable, &job, Event::Bury, at(35)),
+        ended(&unreadable(&job, at(35)), &job, Event::Bury, at(35)),
         "unreadable-message"
     );
     assert_eq!(bury(&job, job.expires_at), Verdict::Over);
@@ -256,6 +257,7 @@ fn a_dead_letter_ends_its_job_once_that_is_free() {
     let mut waits = accepted(at(0));
     waits.ready_at = at(60);
     assert_eq!(bury(&waits, at(59)), Verdict::Wait(at(60)), "for its time");
+    assert_eq!(unreadable(&waits, at(59)), Verdict::Wait(at(60)));
     waits.ready_at = at(0);
     assert!(
         matches!(

@@ -8,8 +8,8 @@ use std::sync::{Arc, Mutex};
 use bytes::Bytes;
 
 use super::server::{LOCAL, Server};
-use crate::resolver::{Looking, Lookup, Resolver};
-use crate::{PostError, Reach, Webhooks, is_public};
+use crate::resolver::{Looking, Lookup, Resolver, SystemLookup};
+use crate::{PostError, Reach, Webhooks};
 
 const NAME: &str = "hooks.example.com";
 
@@ -42,8 +42,7 @@ impl Answers {
 
     /// Returns a sender with the rules of production.
     fn public(&self) -> Webhooks {
-        let resolver = Resolver::new(self.clone(), is_public);
-        Webhooks::with_resolver(Reach::Public, &resolver)
+        Webhooks::with_lookup(Reach::Public, self.clone())
     }
 
     /// Returns a sender that uses HTTP, and only connects to [`ALLOWED`].
@@ -115,6 +114,19 @@ async fn the_connection_uses_the_address_that_was_checked() {
 }
 
 #[tokio::test]
+async fn the_next_address_is_used_if_one_does_not_respond() {
+    let server = Server::bind();
+    let url = format!("http://{NAME}:{}/", server.addr.port());
+    let serving = server.respond("HTTP/1.1 200 OK\r\n\r\n");
+    // No server has this port there: the whole network is loopback.
+    let down = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2));
+    let answers = Answers::new([&[down, ALLOWED]]);
+    let webhooks = Webhooks::with_lookup(Reach::Local, answers);
+    assert_eq!(post(&webhooks, &url).await, Ok(200));
+    serving.await.expect("the connection is closed");
+}
+
+#[tokio::test]
 async fn each_call_checks_the_address_again() {
     let checked = Server::bind();
     let port = checked.addr.port();
@@ -163,7 +175,11 @@ async fn a_url_that_is_not_valid_is_not_resolved() {
 }
 
 #[tokio::test]
-async fn the_operating_system_resolves_names() {
+async fn the_operating_system_resolves_names_to_addresses_of_both_families() {
+    for addr in ["::1", "127.0.0.1"] {
+        let found = SystemLookup.addresses(addr).await.expect("an address");
+        assert_eq!(found, [addr.parse::<IpAddr>().expect("an address")]);
+    }
     let server = Server::bind();
     let url = format!("http://localhost:{}/", server.addr.port());
     let serving = server.respond("HTTP/1.1 200 OK\r\n\r\n");

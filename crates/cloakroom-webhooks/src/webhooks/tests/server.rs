@@ -4,7 +4,7 @@ use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::sync::LazyLock;
 
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 
@@ -56,7 +56,7 @@ impl Server {
 }
 
 /// Reads one request. Its body must have a `Content-Length`.
-pub(super) async fn read_request(stream: &mut TcpStream) -> String {
+pub(super) async fn read_request(stream: &mut (impl AsyncRead + Unpin)) -> String {
     let mut request = String::new();
     while !is_complete(&request) {
         let mut buffer = [0; 4096];
@@ -84,8 +84,12 @@ pub(super) async fn until_received(stream: &TcpStream) {
     assert_eq!(length, 1);
 }
 
-pub(super) async fn write(stream: &mut TcpStream, text: &str) -> std::io::Result<()> {
-    stream.write_all(text.as_bytes()).await
+pub(super) async fn write(
+    stream: &mut (impl AsyncWrite + Unpin),
+    text: &str,
+) -> std::io::Result<()> {
+    stream.write_all(text.as_bytes()).await?;
+    stream.flush().await
 }
 
 /// Writes a text again and again, until the client has closed the connection.
@@ -93,7 +97,7 @@ pub(super) async fn flood(stream: &mut TcpStream, text: &str) {
     while write(stream, text).await.is_ok() {}
 }
 
-pub(super) async fn until_closed(stream: &mut TcpStream) {
+pub(super) async fn until_closed(stream: &mut (impl AsyncRead + Unpin)) {
     let mut rest = Vec::new();
     // A reset is an end too.
     let _: std::io::Result<usize> = stream.read_to_end(&mut rest).await;
