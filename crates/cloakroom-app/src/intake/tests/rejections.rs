@@ -172,6 +172,19 @@ fn rejected_messages(room: &Room) -> Vec<RejectedMessage> {
             "another command",
         ),
         (
+            producer_message(
+                room,
+                &[
+                    (COMMAND, "file.keep"),
+                    (CLIENT_JOB_ID, "order-1"),
+                    (CONTENT_TYPE, "image/png"),
+                ],
+            ),
+            Some("file.keep"),
+            "idempotency-key-reused",
+            "another command",
+        ),
+        (
             ProducerMessage {
                 sent_at: old,
                 ..other(&[])
