@@ -73,8 +73,10 @@ fn example_of(root: &Value, schema: &Value) -> Value {
 fn value_of(root: &Value, schema: &Value) -> Value {
     let reference = schema["$ref"].as_str();
     let definition = reference.and_then(|it| root.pointer(it.strip_prefix('#')?));
+    // A member's own examples stand beside the reference to its type.
+    let example = first_of(schema).or_else(|| first_of(definition?));
     let schema = definition.unwrap_or(schema);
-    match (first_of(schema), schema["type"].as_str()) {
+    match (example, schema["type"].as_str()) {
         (Some(example), _) => example.clone(),
         (None, Some("integer" | "number")) => number_of(schema),
         (None, Some("boolean")) => true.into(),
@@ -84,10 +86,11 @@ fn value_of(root: &Value, schema: &Value) -> Value {
     }
 }
 
-/// Returns the first of the examples or of the only values that a schema names.
+/// Returns the first of the examples or of the only values that a schema names. The values of an enum whose variants have
+/// documentation are alternatives.
 fn first_of(schema: &Value) -> Option<&Value> {
-    let mut lists = ["examples", "enum"].into_iter();
-    lists.find_map(|name| schema[name].as_array()?.first())
+    let mut places = ["/examples/0", "/enum/0", "/oneOf/0/const"].into_iter();
+    places.find_map(|place| schema.pointer(place))
 }
 
 /// Returns 1 in place of the lowest number of a signed type.

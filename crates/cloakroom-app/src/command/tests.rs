@@ -286,6 +286,9 @@ struct Order {
 #[expect(dead_code, reason = "only its schema counts")]
 struct Address {
     country: Country,
+    kind: Kind,
+    #[schemars(extend("examples" = ["home"]))]
+    other_kind: Kind,
 }
 
 #[derive(serde::Deserialize, schemars::JsonSchema)]
@@ -294,12 +297,21 @@ enum Country {
     Peru,
 }
 
+#[derive(serde::Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "lowercase")]
+enum Kind {
+    /// Goods are sent there by day.
+    Work,
+    /// Goods are sent there in the evening.
+    Home,
+}
+
 #[test]
 fn an_example_of_a_json_command_has_what_its_schema_requires() {
     let order = Command::json("order.place", nothing::<Order>);
     assert_eq!(
         order.curl("http://x"),
-        r#"curl -i http://x/commands/order.place -H 'Content-Type: application/json' -d '{"address":{"country":"Chile"},"gift":true,"item":"…","labels":{},"notes":[],"quantity":2,"weight":1}'"#
+        r#"curl -i http://x/commands/order.place -H 'Content-Type: application/json' -d '{"address":{"country":"Chile","kind":"work","other_kind":"home"},"gift":true,"item":"…","labels":{},"notes":[],"quantity":2,"weight":1}'"#
     );
     let payload = order.example_payload().to_string();
     assert_eq!(order.check("", payload.as_bytes()), Ok(()));
