@@ -293,7 +293,7 @@ fn an_event_overtakes_neither_a_delivery_of_another_kind_nor_one_that_is_not_los
 }
 
 #[test]
-fn an_event_waits_only_for_earlier_ones() {
+fn an_event_waits_only_for_earlier_ones_of_its_kind() {
     let mut log = log();
     log.add(DeliveryKind::Webhook, "https://a.example", 4, "", T0);
     log.add(DeliveryKind::Webhook, "https://a.example", 5, "", T0);
@@ -302,6 +302,8 @@ fn an_event_waits_only_for_earlier_ones() {
     let next = log.record("4-webhook", &failed(), T0, 0.0).expect("again");
     assert_eq!(log.next_step("5-webhook", T0), NextStep::Wait(next));
     assert_eq!(log.next_step("4-webhook", next), NextStep::Attempt);
+    log.add(DeliveryKind::Reply, "orders", 5, "", T0);
+    assert_eq!(log.next_step("5-reply", T0), NextStep::Attempt);
 }
 
 #[test]
