@@ -207,15 +207,14 @@ mod tests {
     async fn a_change_is_an_event_unless_it_renews_a_lease_alone() {
         type Edit = fn(&mut Job);
 
-        fn progress(job: &mut Job) {
-            job.progress = Some(Progress {
-                percent: 50.0,
-                message: None,
-            });
+        fn report(job: &mut Job) -> &mut Progress {
+            job.progress.as_mut().expect("a report")
         }
-        let cases: [(Edit, bool); 5] = [
+        let cases: [(Edit, bool); 7] = [
             (|_| {}, false),
-            (progress, true),
+            (|job| job.progress = None, true),
+            (|job| report(job).percent = 60.0, true),
+            (|job| report(job).message = Some("half".to_owned()), true),
             (|job| job.attempt += 1, true),
             (|job| job.status = Status::Succeeded, true),
             // Another job, under the id of one that has expired.
@@ -223,7 +222,11 @@ mod tests {
         ];
         for (n, (edit, concerns)) in cases.into_iter().enumerate() {
             let room = Listening::default();
-            let before = room.job(Status::Running, 2);
+            let mut before = room.job(Status::Running, 2);
+            before.progress = Some(Progress {
+                percent: 50.0,
+                message: None,
+            });
             let mut after = before.clone();
             after.version += 1;
             edit(&mut after);
