@@ -122,18 +122,20 @@ async fn a_message_has_the_length_of_its_stored_payload_which_has_its_type() {
     let (mut room, _) = room();
     room.submit.inline_limit = 0;
     let id = upload(&room, b"the picture").await;
-    for (command, body, length) in [
-        ("file.keep", Body::Uploaded(id), 11),
-        ("file.keep", png(&[0xff; 300]), 300),
-        ("file.keep", png(b"text"), 4),
+    for (body, length, is_text) in [
+        (Body::Uploaded(id), 11, false),
+        (png(&[0xff; 300]), 300, false),
+        (png(b"text"), 4, true),
     ] {
-        room.send_body(command, None, "", body)
+        room.send_body("file.keep", None, "", body)
             .await
             .expect("accepted");
         let message = room.memory.receive(Duration::from_secs(600));
         let envelope = Envelope::read(&message.expect("sent").body);
         let envelope = envelope.expect("ours");
         assert_eq!(envelope.payload_bytes(), length);
+        let text = Envelope::claim_check(&envelope.write());
+        assert_eq!(text.is_some(), is_text, "{length}");
         let key = envelope.stored_payload_key().expect("it is stored");
         let info = room.submit.objects.info(key).await.expect("memory");
         let info = info.expect("an object");
