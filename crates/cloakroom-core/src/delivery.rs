@@ -286,10 +286,8 @@ impl DeliveryLog {
         if *outcome == AttemptOutcome::Status(410) {
             self.gone = true;
         }
-        let delivery = self
-            .deliveries
-            .iter_mut()
-            .find(|delivery| delivery.id == id)?;
+        let at = self.deliveries.iter().position(|it| it.id == id)?;
+        let (delivery, later) = self.deliveries[at..].split_first_mut()?;
         let (status, error) = match outcome {
             AttemptOutcome::Status(status) => (Some(*status), None),
             AttemptOutcome::NoResponse(reason) | AttemptOutcome::Impossible(reason) => {
@@ -319,7 +317,10 @@ impl DeliveryLog {
         };
         (delivery.state, delivery.next_at) = (state, next_at);
         if state != DeliveryState::Pending {
-            self.release_later(id, now);
+            // Those that waited for this one are due from now on: none of their messages is lost because of that.
+            for waiting in later.iter_mut().filter(|it| it.precedes(delivery.kind)) {
+                waiting.next_at = waiting.next_at.max(Some(now));
+            }
         }
         if self.gone {
             self.end_webhooks();
@@ -342,17 +343,6 @@ impl DeliveryLog {
         delivery.tries = 0;
         self.gone &= delivery.kind != DeliveryKind::Webhook;
         true
-    }
-
-    /// Makes the deliveries that waited for this one due from now on: none of their messages is lost because of that.
-    fn release_later(&mut self, id: &str, now: Timestamp) {
-        let mut later = self.deliveries.iter_mut().skip_while(|it| it.id != id);
-        let Some(kind) = later.next().map(|ended| ended.kind) else {
-            return;
-        };
-        for waiting in later.filter(|it| it.precedes(kind)) {
-            waiting.next_at = waiting.next_at.max(Some(now));
-        }
     }
 
     fn end_webhooks(&mut self) {

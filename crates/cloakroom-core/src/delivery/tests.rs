@@ -2,7 +2,7 @@ use super::*;
 
 const T0: Timestamp = Timestamp::from_seconds(1_000_000);
 
-/// From when on the message of a delivery that is due at `T0` counts as lost.
+/// Time at which the message of a delivery that is due at `T0` counts as lost.
 const LOST: Timestamp = Timestamp::from_seconds(1_000_300);
 
 fn log() -> DeliveryLog {
