@@ -33,7 +33,7 @@ const LISTS: &str = "http://sqs.example/1/lists";
 /// All use cases of a deployment.
 struct UseCases {
     submit: Submit,
-    /// With a schedule for long delays.
+    /// Use case that has a schedule for long delays.
     scheduling: Submit,
     uploads: Uploads,
     worker: Worker,

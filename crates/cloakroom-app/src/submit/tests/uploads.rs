@@ -267,7 +267,8 @@ async fn an_upload_whose_condition_does_not_hold_stays_free() {
             client_job_id: Some("k".parse().expect("a key")),
             ..Room::submission("file.keep", Body::Uploaded(id))
         };
-        let answer = room.submit.submit_if(submission, &|_| false);
+        let holds = |job: Option<&Job>| job.is_some() && !exists;
+        let answer = room.submit.submit_if(submission, &holds);
         assert_eq!(answer.await, Err(SubmitError::Conflict));
         let other = room.send_body("file.keep", Some("other"), "", Body::Uploaded(id));
         assert!(other.await.is_ok(), "{exists}");

@@ -299,7 +299,7 @@ async fn a_message_that_is_sent_much_later_carries_less() {
     let (room, _) = room();
     assert_eq!(SCHEDULED_LIMIT, 131_072);
     let text = |length| format!("{{\"text\":\"{}\"}}", "x".repeat(length));
-    // The limit is of the payload with what the message says besides.
+    // The limit is of the whole message, not of its payload alone.
     for (seconds, text, calls) in [
         (900, text(SCHEDULED_LIMIT), &["accept", "send"][..]),
         (901, text(SCHEDULED_LIMIT), &["put", "accept", "send"]),

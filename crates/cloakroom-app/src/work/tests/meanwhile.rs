@@ -323,14 +323,19 @@ async fn comes_back_later(room: &Room, delivery: &Delivery, receive_count: u32) 
     room.memory.calm();
 }
 
-const FAULTS: [Fault; 3] = [Fault::Before, Fault::Denied, Fault::After];
+/// Faults of a write, with the receive count of the message that is handled.
+const FAULTS: [(Fault, u32); 6] = [
+    (Fault::Before, 1),
+    (Fault::Before, 4),
+    (Fault::Denied, 1),
+    (Fault::Denied, 4),
+    (Fault::After, 1),
+    (Fault::After, 4),
+];
 
 #[tokio::test(start_paused = true)]
 async fn a_lapse_that_may_not_have_been_written_keeps_the_message_or_sends_it_again() {
-    for (fault, receive_count) in FAULTS
-        .into_iter()
-        .flat_map(|fault| [(fault, 1), (fault, 4)])
-    {
+    for (fault, receive_count) in FAULTS {
         let room = Room::new(vec![
             Command::json("play", play).start_within(Duration::from_secs(60)),
         ]);
@@ -350,10 +355,7 @@ async fn a_lapse_that_may_not_have_been_written_keeps_the_message_or_sends_it_ag
 #[tokio::test(start_paused = true)]
 async fn an_end_in_place_of_a_dead_worker_that_may_not_have_been_written_keeps_the_message_or_sends_it_again()
  {
-    for (fault, receive_count) in FAULTS
-        .into_iter()
-        .flat_map(|fault| [(fault, 1), (fault, 4)])
-    {
+    for (fault, receive_count) in FAULTS {
         let (room, key, delivery) = dead(2).await;
         room.memory.fail_nth(1, fault);
         comes_back_later(&room, &delivery, receive_count).await;
@@ -364,10 +366,7 @@ async fn an_end_in_place_of_a_dead_worker_that_may_not_have_been_written_keeps_t
 
 #[tokio::test(start_paused = true)]
 async fn an_attempt_that_may_not_have_been_given_back_keeps_the_message_or_sends_it_again() {
-    for (fault, receive_count) in FAULTS
-        .into_iter()
-        .flat_map(|fault| [(fault, 1), (fault, 4)])
-    {
+    for (fault, receive_count) in FAULTS {
         let room = room();
         let key = sent(&room, r#"["answer"]"#).await;
         room.memory.fail("change", Fault::After);

@@ -9,6 +9,7 @@ use cloakroom_core::transition::Event;
 use super::super::message::{LONGEST_WAIT_OF_OTHERS, wait_after_a_fault};
 use super::*;
 use crate::meter::Fact;
+use crate::testing::Memory;
 
 /// Calls of each service.
 const OBJECTS: &[&str] = &["put", "open", "info", "delete"];
@@ -65,13 +66,8 @@ async fn made(room: &Room) -> JobKey {
         .key()
 }
 
-/// Runs everything to its end while these calls fail for some time.
-async fn through(room: &Room, calls: &'static [&'static str], from: Duration, lasts: Duration) {
-    through_any(room, || room.memory.down(calls), from, lasts).await;
-}
-
 /// Runs everything to its end while some calls fail for some time.
-async fn through_any(room: &Room, begin: impl Fn(), from: Duration, lasts: Duration) {
+async fn through(room: &Room, begin: impl Fn(), from: Duration, lasts: Duration) {
     let outage = async {
         sleep(from).await;
         begin();
@@ -93,36 +89,21 @@ fn deferred(job: &Job) -> usize {
 }
 
 #[tokio::test(start_paused = true)]
-async fn no_outage_of_half_an_hour_fails_a_job_whenever_it_begins() {
-    for calls in [OBJECTS, TABLE, QUEUE] {
-        for from in [0, 5, 10] {
-            let (room, _) = large(By::Bytes);
-            let key = made(&room).await;
-            through(&room, calls, Duration::from_secs(from), HALF_AN_HOUR).await;
-            let job = room.poll(&key).await;
-            assert_eq!(
-                (job.status, job.attempt),
-                (Status::Succeeded, 1),
-                "{calls:?} from {from} s: {job:?}"
-            );
-        }
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn no_permission_that_is_missing_for_half_an_hour_fails_a_job() {
-    for calls in [OBJECTS, TABLE, QUEUE] {
-        for from in [0, 5, 10] {
-            let (room, _) = large(By::Bytes);
-            let key = made(&room).await;
-            let deny = || room.memory.deny(calls);
-            through_any(&room, deny, Duration::from_secs(from), HALF_AN_HOUR).await;
-            let job = room.poll(&key).await;
-            assert_eq!(
-                (job.status, job.attempt),
-                (Status::Succeeded, 1),
-                "{calls:?} from {from} s: {job:?}"
-            );
+async fn no_outage_and_no_missing_permission_of_half_an_hour_fails_a_job_whenever_it_begins() {
+    for trouble in [Memory::down, Memory::deny] {
+        for calls in [OBJECTS, TABLE, QUEUE] {
+            for from in [0, 5, 10] {
+                let (room, _) = large(By::Bytes);
+                let key = made(&room).await;
+                let begin = || trouble(&room.memory, calls);
+                through(&room, begin, Duration::from_secs(from), HALF_AN_HOUR).await;
+                let job = room.poll(&key).await;
+                assert_eq!(
+                    (job.status, job.attempt),
+                    (Status::Succeeded, 1),
+                    "{calls:?} from {from} s: {job:?}"
+                );
+            }
         }
     }
 }
@@ -132,7 +113,13 @@ async fn an_outage_that_is_over_is_noticed_within_five_minutes() {
     for calls in [OBJECTS, TABLE] {
         let (room, _) = large(By::Bytes);
         let key = made(&room).await;
-        through(&room, calls, Duration::ZERO, HALF_AN_HOUR).await;
+        through(
+            &room,
+            || room.memory.down(calls),
+            Duration::ZERO,
+            HALF_AN_HOUR,
+        )
+        .await;
         let job = room.poll(&key).await;
         let late = job
             .finished_at
@@ -169,7 +156,7 @@ async fn a_result_is_stored_again_before_its_handler_runs_again() {
         tokio::join!(
             through(
                 &room,
-                OBJECTS,
+                || room.memory.down(OBJECTS),
                 Duration::from_secs(5),
                 Duration::from_secs(600)
             ),
@@ -215,7 +202,13 @@ async fn made_again_and_not_in_vain(inline_limit: usize) {
     let (mut room, runs) = large(By::Stream);
     room.submit.inline_limit = inline_limit;
     let key = made(&room).await;
-    through(&room, OBJECTS, Duration::from_secs(5), HALF_AN_HOUR).await;
+    through(
+        &room,
+        || room.memory.down(OBJECTS),
+        Duration::from_secs(5),
+        HALF_AN_HOUR,
+    )
+    .await;
     let job = room.poll(&key).await;
     assert_eq!((job.status, job.attempt), (Status::Succeeded, 1));
     assert!(deferred(&job) > 2, "{:?}", job.history);
@@ -313,7 +306,7 @@ async fn a_job_is_cancelled_while_it_waits_to_store_its_result() {
     tokio::join!(
         through(
             &room,
-            &["put"],
+            || room.memory.down(&["put"]),
             Duration::from_secs(5),
             Duration::from_secs(300)
         ),
@@ -368,7 +361,13 @@ async fn an_end_that_was_not_recorded_costs_no_attempt_and_is_known_to_the_messa
 async fn a_job_is_begun_once_for_the_meter_however_often_it_is_deferred() {
     let (room, _) = large(By::Bytes);
     made(&room).await;
-    through(&room, OBJECTS, Duration::ZERO, HALF_AN_HOUR).await;
+    through(
+        &room,
+        || room.memory.down(OBJECTS),
+        Duration::ZERO,
+        HALF_AN_HOUR,
+    )
+    .await;
     let facts = room.meter.facts();
     let started = facts
         .iter()
