@@ -150,20 +150,25 @@ fn function_clients(variables: &[(&str, &str)]) -> Clients {
     })
 }
 
+/// Variables with an endpoint for each service.
+const ENDPOINTS: [(&str, &str); 6] = [
+    ("AWS_ENDPOINT_URL_DYNAMODB", "http://dynamodb"),
+    ("AWS_ENDPOINT_URL_SQS", "http://sqs"),
+    ("AWS_ENDPOINT_URL_S3", "http://s3"),
+    ("AWS_ENDPOINT_URL_SCHEDULER", "http://scheduler"),
+    ("AWS_ENDPOINT_URL_EVENTBRIDGE", "http://eventbridge"),
+    ("AWS_ENDPOINT_URL_SECRETS_MANAGER", "http://secretsmanager"),
+];
+
 #[test]
 fn a_function_asks_where_its_variables_say() {
-    let clients = function_clients(&[
+    let others = [
         ("AWS_REGION", "eu-west-1"),
         ("AWS_ENDPOINT_URL", "http://all"),
-        ("AWS_ENDPOINT_URL_DYNAMODB", "http://dynamodb"),
-        ("AWS_ENDPOINT_URL_SQS", "http://sqs"),
-        ("AWS_ENDPOINT_URL_S3", "http://s3"),
-        ("AWS_ENDPOINT_URL_SCHEDULER", "http://scheduler"),
-        ("AWS_ENDPOINT_URL_EVENTBRIDGE", "http://eventbridge"),
-        ("AWS_ENDPOINT_URL_SECRETS_MANAGER", "http://secretsmanager"),
         ("AWS_USE_FIPS_ENDPOINT", "true"),
         ("AWS_USE_DUALSTACK_ENDPOINT", "TRUE"),
-    ]);
+    ];
+    let clients = function_clients(&[&others[..], &ENDPOINTS].concat());
     assert_eq!(clients.sdk.region().map(AsRef::as_ref), Some("eu-west-1"));
     assert_eq!(clients.sdk.endpoint_url(), Some("http://all"));
     assert!(clients.sdk.credentials_provider().is_some());
@@ -199,15 +204,8 @@ fn a_function_asks_where_its_variables_say() {
 #[tokio::test]
 async fn each_client_asks_the_endpoint_of_its_service() {
     let script = Script::new((0..6).map(|_| failed(400, "{}")));
-    let mut clients = function_clients(&[
-        ("AWS_REGION", "eu-west-1"),
-        ("AWS_ENDPOINT_URL_DYNAMODB", "http://dynamodb"),
-        ("AWS_ENDPOINT_URL_SQS", "http://sqs"),
-        ("AWS_ENDPOINT_URL_S3", "http://s3"),
-        ("AWS_ENDPOINT_URL_SCHEDULER", "http://scheduler"),
-        ("AWS_ENDPOINT_URL_EVENTBRIDGE", "http://eventbridge"),
-        ("AWS_ENDPOINT_URL_SECRETS_MANAGER", "http://secretsmanager"),
-    ]);
+    let region = [("AWS_REGION", "eu-west-1")];
+    let mut clients = function_clients(&[&region[..], &ENDPOINTS].concat());
     let credentials = Credentials::new("key", "secret", None, None, "given");
     let sdk = clients.sdk.into_builder();
     clients.sdk = sdk

@@ -24,7 +24,7 @@ fn replies(url: &str, answers: impl IntoIterator<Item = Answer>) -> (Script, Sqs
 }
 
 /// Returns a reply with a body of this length.
-fn reply(length: usize) -> Reply {
+pub(super) fn reply(length: usize) -> Reply {
     let mut job = new_job(Timestamp::from_millis(7), 1);
     job.tenant = "shop-1".parse().expect("a tenant");
     Reply {

@@ -14,11 +14,7 @@ async fn delete(service: &Service, path: &str) -> Response {
 #[tokio::test(start_paused = true)]
 async fn a_job_that_has_not_begun_is_cancelled_and_never_runs() {
     let service = service();
-    let location = service
-        .act("answer", &[])
-        .await
-        .header("location")
-        .to_owned();
+    let location = service.accepted_job("answer", &[]).await;
     for _ in 0..2 {
         let response = delete(&service, &location).await;
         assert_eq!(
@@ -75,11 +71,7 @@ async fn a_finished_job_can_not_be_cancelled() {
 #[tokio::test(start_paused = true)]
 async fn a_condition_that_is_not_ascii_is_a_condition() {
     let service = service();
-    let location = service
-        .act("answer", &[])
-        .await
-        .header("location")
-        .to_owned();
+    let location = service.accepted_job("answer", &[]).await;
     delete_if(&service, &location, &[("if-match", "\"é\"")])
         .await
         .problem(412, "precondition-failed");
@@ -111,7 +103,7 @@ async fn a_job_that_begins_just_before_it_is_cancelled_no_longer_meets_the_condi
 #[tokio::test(start_paused = true)]
 async fn a_job_is_not_cancelled_under_a_condition_that_it_does_not_meet() {
     let service = service();
-    let location = service.act("nap", &[]).await.header("location").to_owned();
+    let location = service.accepted_job("nap", &[]).await;
     let tag = service.get(&location, &[]).await.header("etag").to_owned();
     let (weak, other) = (format!("W/{tag}"), format!("\"stale\", {tag}"));
     for headers in [
@@ -146,11 +138,7 @@ async fn a_job_is_not_cancelled_under_a_condition_that_it_does_not_meet() {
 async fn a_job_is_cancelled_under_a_condition_that_it_meets() {
     for page in [false, true] {
         let service = service();
-        let location = service
-            .act("answer", &[])
-            .await
-            .header("location")
-            .to_owned();
+        let location = service.accepted_job("answer", &[]).await;
         let accept = if page { "text/html" } else { "*/*" };
         let tag = service
             .get(&location, &[("accept", accept)])
@@ -178,11 +166,7 @@ async fn a_job_is_cancelled_under_a_condition_that_it_meets() {
 #[tokio::test(start_paused = true)]
 async fn several_lines_of_a_condition_are_one_list() {
     let service = service();
-    let location = service
-        .act("answer", &[])
-        .await
-        .header("location")
-        .to_owned();
+    let location = service.accepted_job("answer", &[]).await;
     let tag = service.get(&location, &[]).await.header("etag").to_owned();
     for lines in [[&*tag, "\"stale\""], ["\"stale\"", &tag]] {
         let known = lines.map(|line| ("if-none-match", line));

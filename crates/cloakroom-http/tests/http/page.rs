@@ -101,11 +101,7 @@ async fn the_page_of_a_job_shows_its_status() {
 #[tokio::test(start_paused = true)]
 async fn without_script_the_page_is_loaded_again_within_5_seconds() {
     let service = service();
-    let location = service
-        .act("answer", &[])
-        .await
-        .header("location")
-        .to_owned();
+    let location = service.accepted_job("answer", &[]).await;
     for (age, advice, refresh) in [(0, "1", "1"), (20, "4", "4"), (280, "30", "5")] {
         tokio::time::sleep(Duration::from_secs(age)).await;
         let page = service.get(&location, &[BROWSER]).await;
@@ -141,11 +137,7 @@ async fn the_title_has_the_progress_or_the_status_of_the_job() {
 #[tokio::test(start_paused = true)]
 async fn the_policy_lets_nothing_run_but_the_pages_own_script_and_style() {
     let service = service();
-    let location = service
-        .act("answer", &[])
-        .await
-        .header("location")
-        .to_owned();
+    let location = service.accepted_job("answer", &[]).await;
     let page = service.get(&location, &[BROWSER]).await;
     page.check_policy();
     assert!(!page.text().contains("style=") && !page.text().contains("onclick="));
@@ -154,11 +146,7 @@ async fn the_policy_lets_nothing_run_but_the_pages_own_script_and_style() {
 #[tokio::test(start_paused = true)]
 async fn the_script_finds_every_element_it_names() {
     let service = service();
-    let location = service
-        .act("answer", &[])
-        .await
-        .header("location")
-        .to_owned();
+    let location = service.accepted_job("answer", &[]).await;
     let page = service.get(&location, &[BROWSER]).await;
     let script = include_str!("../../src/page/follow.js");
     let literals = script.match_indices('(').filter_map(|(at, _)| {
@@ -201,11 +189,7 @@ async fn success_with_a_resource_forwards_a_person_there() {
 #[tokio::test(start_paused = true)]
 async fn a_page_that_the_browser_has_is_not_sent_again() {
     let service = service();
-    let location = service
-        .act("answer", &[])
-        .await
-        .header("location")
-        .to_owned();
+    let location = service.accepted_job("answer", &[]).await;
     let (page, document) = (
         service.get(&location, &[BROWSER]).await,
         service.get(&location, &[]).await,

@@ -87,11 +87,7 @@ async fn a_failed_job_is_a_problem_that_holds_the_job() {
 #[tokio::test(start_paused = true)]
 async fn a_cancelled_job_is_gone() {
     let service = service();
-    let location = service
-        .act("answer", &[])
-        .await
-        .header("location")
-        .to_owned();
+    let location = service.accepted_job("answer", &[]).await;
     service
         .request("DELETE", &location, &[], Body::empty())
         .await;
@@ -339,11 +335,7 @@ fn long_polls(service: &Arc<Service>, location: &str, n: usize) -> Vec<JoinHandl
 #[tokio::test(start_paused = true)]
 async fn a_tenant_has_a_thousand_long_polls_and_the_next_request_gets_its_response_at_once() {
     let service = Arc::new(service());
-    let location = service
-        .act("answer", &[])
-        .await
-        .header("location")
-        .to_owned();
+    let location = service.accepted_job("answer", &[]).await;
     let waiting = long_polls(&service, &location, 1000);
     // Time goes on once all of them wait.
     sleep(Duration::from_millis(1)).await;
@@ -372,11 +364,7 @@ async fn a_tenant_has_a_thousand_long_polls_and_the_next_request_gets_its_respon
 #[tokio::test(start_paused = true)]
 async fn whatever_waits_counts_as_a_long_poll() {
     let service = Arc::new(service());
-    let location = service
-        .act("answer", &[])
-        .await
-        .header("location")
-        .to_owned();
+    let location = service.accepted_job("answer", &[]).await;
     let polls = long_polls(&service, &location, 999);
     for last in [None, Some(""), Some("/result"), Some("/events")] {
         let waits = {

@@ -179,11 +179,7 @@ async fn a_large_result_that_expires_before_its_job_is_reported_as_expired_from_
 
 /// Returns the statuses of a small result, at once and after two hours.
 async fn small_result_statuses(service: &Service) -> (u16, u16) {
-    let location = service
-        .act("answer", &[])
-        .await
-        .header("location")
-        .to_owned();
+    let location = service.accepted_job("answer", &[]).await;
     service.room.work_until_idle().await;
     let path = format!("{location}/result");
     let first = service.get(&path, &[]).await.status;
@@ -209,11 +205,7 @@ async fn a_result_is_served_though_its_job_has_a_resource_too() {
 #[tokio::test(start_paused = true)]
 async fn until_there_is_a_result_the_job_is_answered() {
     let service = service();
-    let location = service
-        .act("answer", &[])
-        .await
-        .header("location")
-        .to_owned();
+    let location = service.accepted_job("answer", &[]).await;
     let path = format!("{location}/result");
     let (job, result) = (
         service.get(&location, &[]).await,

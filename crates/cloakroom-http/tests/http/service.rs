@@ -243,13 +243,17 @@ impl Service {
         upload["upload_id"].as_str().expect("an id").to_owned()
     }
 
+    /// Submits a job. Returns the path of the job.
+    pub(crate) async fn accepted_job(&self, act: &str, headers: &[(&str, &str)]) -> String {
+        let accepted = self.act(act, headers).await;
+        accepted.header("location").to_owned()
+    }
+
     /// Submits a job, and works until the queue is empty. Returns the path of the job.
     pub(crate) async fn finished_job(&self, act: &str) -> String {
         let location = self
-            .act(act, &[("idempotency-key", "order-1042")])
-            .await
-            .header("location")
-            .to_owned();
+            .accepted_job(act, &[("idempotency-key", "order-1042")])
+            .await;
         // So that no two of the job's times are alike, nor are they the time of the next request.
         tokio::time::sleep(Duration::from_secs(7)).await;
         self.room.work_until_idle().await;
@@ -266,10 +270,8 @@ impl Service {
     /// Submits a job, and works in the background until it naps or waits for its second attempt. Returns the path of the job.
     pub(crate) async fn running_job(&self, act: &str) -> (String, JoinHandle<()>) {
         let location = self
-            .act(act, &[("idempotency-key", "order-1042")])
-            .await
-            .header("location")
-            .to_owned();
+            .accepted_job(act, &[("idempotency-key", "order-1042")])
+            .await;
         let room = self.room.clone();
         let work = tokio::spawn(async move { room.work_until_idle().await });
         tokio::time::sleep(Duration::from_secs(2)).await;

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use cloakroom_app::ports::{PortError, Reply};
+use cloakroom_app::ports::PortError;
 use cloakroom_app::testing::{MemoryMeter, Room, new_job};
 use cloakroom_app::{Deliver, Jobs, Publisher};
 use cloakroom_core::{CloudEvent, Timestamp};
 
+use super::super::replies::reply;
 use super::{Script, failed, jobs_config, named};
 use crate::config::{DeliverConfig, JobListenersConfig, PublisherConfig};
 use crate::wire;
@@ -108,14 +109,6 @@ async fn events_go_to_the_bus_and_replies_to_the_queue_and_the_bucket_that_are_c
     })
     .await;
     assert!(put.contains("\"EventBusName\": \"bus\""), "{put}");
-    let reply = |length| Reply {
-        id: format!("{}/3", job.id),
-        job: job.key(),
-        body: "x".repeat(length),
-        kind: "cloakroom.job.succeeded".to_owned(),
-        correlation_id: "order-1042".to_owned(),
-        causation_id: None,
-    };
     let orders = "orders".parse().expect("a name");
     let small = request(async |it| it.deliver.replies.send_reply(&orders, reply(3)).await).await;
     assert!(small.contains(&named(REPLIES)), "{small}");

@@ -43,11 +43,7 @@ pub(super) async fn polls(record: &mut Record) {
     }
     each_state_before_an_end(record, "", own).await;
     let service = cors_service();
-    let location = service
-        .act("answer", &[])
-        .await
-        .header("location")
-        .to_owned();
+    let location = service.accepted_job("answer", &[]).await;
     record
         .request(
             "wait=1",
@@ -160,11 +156,7 @@ pub(super) async fn other_queries(record: &mut Record) {
 
 pub(super) async fn cancellations(record: &mut Record) {
     let service = cors_service();
-    let location = service
-        .act("answer", &[])
-        .await
-        .header("location")
-        .to_owned();
+    let location = service.accepted_job("answer", &[]).await;
     record
         .request("accepted", &service, ("DELETE", &location), &[], "")
         .await;

@@ -122,11 +122,7 @@ pub(super) async fn shared(record: &mut Record) {
         .request("running", &service, ("DELETE", &url), &[], "")
         .await;
     work.abort();
-    let location = service
-        .act("answer", &[])
-        .await
-        .header("location")
-        .to_owned();
+    let location = service.accepted_job("answer", &[]).await;
     let url = share(&service, &location, &all).await;
     record
         .request("accepted", &service, ("DELETE", &url), &[], "")
@@ -155,11 +151,7 @@ pub(super) async fn every_route(record: &mut Record) {
             .await;
     }
     let all = json!(["read", "cancel", "signal"]);
-    let next = service
-        .act("answer", &[])
-        .await
-        .header("location")
-        .to_owned();
+    let next = service.accepted_job("answer", &[]).await;
     let (url, other) = (
         share(&service, &location, &all).await,
         share(&service, &next, &all).await,

@@ -221,11 +221,7 @@ pub(super) async fn uploads(record: &mut Record) {
 pub(super) async fn every_route(record: &mut Record) {
     let service = cors_service();
     let location = service.finished_job("answer").await;
-    let next = service
-        .act("answer", &[])
-        .await
-        .header("location")
-        .to_owned();
+    let next = service.accepted_job("answer", &[]).await;
     let id = in_parts(record, &service).await;
     let (unknown_caller, panics) = (
         cors_service_with(Site::default().tenant(|_| None)),

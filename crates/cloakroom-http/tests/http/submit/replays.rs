@@ -51,11 +51,7 @@ async fn the_same_again_is_answered_as_a_poll_and_makes_no_second_job() {
 #[tokio::test(start_paused = true)]
 async fn a_cancelled_job_is_replayed_as_gone() {
     let service = service();
-    let location = service
-        .act("answer", &[KEY])
-        .await
-        .header("location")
-        .to_owned();
+    let location = service.accepted_job("answer", &[KEY]).await;
     service
         .request("DELETE", &location, &[], Body::empty())
         .await;
